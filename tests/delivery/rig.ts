@@ -21,6 +21,8 @@ export interface Rig {
   readonly sink: HttpSink;
   readonly attempts: readonly AttemptReport[];
   readonly drops: readonly { readonly offset: bigint; readonly deadLettered: boolean }[];
+  /** Records whose skipping is logged. */
+  readonly skips: readonly { readonly offset: bigint; readonly reason: string }[];
   readonly faults: readonly GatewayError[];
   /** The reasons why the task stopped. */
   readonly traces: readonly string[];
@@ -46,6 +48,7 @@ export const createRig = async (
   await broker.ensureTopic({ name: TOPIC, partitions });
   const sink = await startHttpSink();
   const attempts: AttemptReport[] = [];
+  const skips: { offset: bigint; reason: string }[] = [];
   const drops: { offset: bigint; deadLettered: boolean }[] = [];
   const faults: GatewayError[] = [];
   const traces: string[] = [];
@@ -57,6 +60,7 @@ export const createRig = async (
     sink,
     attempts,
     drops,
+    skips,
     faults,
     traces,
     run: (config = {}, allowTargets = ["127.0.0.0/8"]) => {
@@ -78,6 +82,7 @@ export const createRig = async (
         observer: {
           attempted: (report) => attempts.push(report),
           dropped: (_, { offset }, deadLettered) => drops.push({ offset, deadLettered }),
+          skipped: (_, { offset }, reason) => skips.push({ offset, reason }),
           fault: (_, error) => faults.push(error),
         },
         onStopped: (trace) => traces.push(trace),

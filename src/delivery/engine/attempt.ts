@@ -14,9 +14,16 @@ import {
   type Tracing,
 } from "../../observability/tracing/tracing.ts";
 import { firstRecord, isBatch, positionOf, type Unit } from "./batches/batch.ts";
-import type { DeliveryPlan, DeliveryRequest, HttpResult, PreparedRecord } from "./delivery-plan.ts";
+import type {
+  DeliveryEnd,
+  DeliveryPlan,
+  DeliveryRequest,
+  HttpResult,
+  PreparedRecord,
+} from "./delivery-plan.ts";
 import type { HttpClient } from "./http-client/http-client.ts";
 import type { AttemptOutcome, DeliveryObserver } from "./observer.ts";
+import type { Verdict } from "./strategy.ts";
 
 /** The trace of the record. A batch of several records continues none of their traces. */
 const originOf = (unit: Unit): TraceContext | undefined =>
@@ -73,7 +80,7 @@ export const traceAttempt = (connector: string, unit: Unit, tracing: Tracing | u
   };
 };
 
-type Next =
+export type Next =
   | { readonly action: "finish" }
   | { readonly action: "wait"; readonly ms: number }
   | { readonly action: "drop" }
@@ -116,30 +123,48 @@ const requestOf = (
   );
 };
 
+/** The record of the unit, or the first record of the batch, as it is sent. */
+const firstSent = (unit: Unit, prepared: PreparedRecord | undefined): PreparedRecord =>
+  isBatch(unit) ? (unit.members[0]?.record ?? firstRecord(unit)) : (prepared ?? unit.record);
+
+const endOf = ({ action }: Next, url: string | undefined, result: HttpResult): DeliveryEnd => ({
+  isDelivered: action === "finish",
+  url,
+  ...("status" in result ? { answer: result } : { error: result.error }),
+});
+
+type Wait = Extract<Verdict, { action: "wait" }>;
+
+const waitMs = (
+  { plan, clock, random }: AttemptOptions,
+  { ms, upToMs = ms }: Wait,
+  result: HttpResult,
+): number => {
+  const wait = upToMs === ms ? ms : ms + (upToMs - ms) * random();
+  const jittered = wait * (1 + plan.jitter * random());
+  if (plan.maxRetryAfterMs === 0 || !("status" in result)) return jittered;
+  return Math.max(jittered, Math.min(retryAfterMs(result.retryAfter, clock.now()), plan.maxRetryAfterMs));
+};
+
 /**
  * Sends the record, as it is stored or as it was prepared, or the batch once. Sets the unit's `attempts`, `retry`, `lastStatus` and
  * `lastError`.
  */
-export const createAttempt = ({ plan, client, clock, observer, random, tracing }: AttemptOptions) => {
+export const createAttempt = (options: AttemptOptions) => {
+  const { plan, client, clock, observer, tracing } = options;
   const { endpoint, strategy } = plan;
 
-  const waitMs = (ms: number, result: HttpResult): number => {
-    const jittered = ms * (1 + plan.jitter * random());
-    if (plan.maxRetryAfterMs === 0 || !("status" in result)) return jittered;
-    return Math.max(jittered, Math.min(retryAfterMs(result.retryAfter, clock.now()), plan.maxRetryAfterMs));
-  };
-
-  const decide = (unit: Unit, result: HttpResult): Next => {
+  const decide = (unit: Unit, result: HttpResult, record: PreparedRecord): Next => {
     // It stops the task whatever the strategy: otherwise the strategy would drop all records.
     if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(unit) };
     const isTokenRefused = "status" in result && result.isTokenRefused === true;
-    const answer = isTokenRefused ? "retry" : endpoint.classify(result);
+    const answer = isTokenRefused ? "retry" : endpoint.classify(result, record);
     if (answer === "done") return { action: "finish" };
-    const verdict = strategy.after(unit.retry, answer);
+    const verdict = strategy.after(unit.retry, answer, record);
     if (verdict.action === "drop") return { action: "drop" };
     if (verdict.action === "stop") return { action: "stop", trace: traceOf(unit) };
     unit.retry = verdict.state;
-    return { action: "wait", ms: isTokenRefused ? 0 : waitMs(verdict.ms, result) };
+    return { action: "wait", ms: isTokenRefused ? 0 : waitMs(options, verdict, result) };
   };
 
   // An exception of the endpoint is a failed attempt. It must not end the task.
@@ -153,19 +178,25 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
 
   const exchange = async (unit: Unit, prepared: PreparedRecord | undefined, now: number) => {
     const trace = traceAttempt(plan.name, unit, tracing);
-    const result = await send(() => trace.mark(requestOf(plan, unit, prepared, now)));
+    let url: string | undefined;
+    const result = await send(() => {
+      const request = requestOf(plan, unit, prepared, now);
+      url = `${request.origin}${request.path}`;
+      return trace.mark(request);
+    });
     trace.end(result);
-    return result;
+    return { result, url };
   };
 
   return async (unit: Unit, prepared?: PreparedRecord): Promise<Next> => {
     const { topic, partition, offset } = firstRecord(unit);
     const startedAt = clock.now();
     unit.attempts += 1;
-    const result = await exchange(unit, prepared, startedAt);
+    const { result, url } = await exchange(unit, prepared, startedAt);
     unit.lastStatus = "status" in result ? result.status : undefined;
     unit.lastError = "error" in result ? cut(result.error) : undefined;
-    const next = decide(unit, result);
+    const next = decide(unit, result, firstSent(unit, prepared));
+    if (plan.reports !== undefined && next.action !== "wait") unit.end = endOf(next, url, result);
     observer.attempted({
       connector: plan.name,
       topic,

@@ -2,7 +2,7 @@
 import type { ConsumedRecord, TopicPartition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";
 import { createOffsetTracker, type OffsetTracker } from "./offset-tracker.ts";
-import type { FailureStage } from "./delivery-plan.ts";
+import type { DeliveryEnd, FailureStage } from "./delivery-plan.ts";
 import type { RetryState } from "./strategy.ts";
 
 /** One assignment of a partition. If the partition comes back after a rebalance, it gets a new claim. */
@@ -42,12 +42,14 @@ export interface Attempted {
   retry: RetryState;
   lastStatus: number | undefined;
   lastError: string | undefined;
+  /** How the last attempt ended. Only if the plan has reports, and only if no attempt follows. */
+  end?: DeliveryEnd;
 }
 
 /** A record that has no final outcome yet. */
 export interface Item extends Attempted {
   readonly record: ConsumedRecord;
-  /** The step in which the record failed, if it failed before its first attempt. */
+  /** The step in which the record failed, if it failed before its first attempt. `TASK_PUT`: its request can't be made. */
   stage?: FailureStage;
 }
 

@@ -2,15 +2,16 @@
  * Sends records, or batches of records, to their endpoint. The courier takes units from the line-up, sends each, waits and
  * sends again as the strategy says, until the unit has its final outcome. It knows nothing of subscriptions and commits.
  */
-import { type AttemptOptions, createAttempt } from "./attempt.ts";
+import { type AttemptOptions, createAttempt, type Next } from "./attempt.ts";
 import { createTimers, type Timers } from "./back-off-timers.ts";
 import { type Batch, isBatch, takeAttempts, type Unit } from "./batches/batch.ts";
-import { createGathering, type Gathering } from "./batches/gathering.ts";
+import type { Gathering } from "./batches/gathering.ts";
 import type { Claim, Item } from "./claims.ts";
 import type { DropEnd } from "./dead-letters.ts";
 import { createGate, type RecordPassage } from "./gate.ts";
-import { createOrderedQueues } from "./ordering.ts";
-import type { DeliveryPlan, PreparedRecord } from "./delivery-plan.ts";
+import type { PreparedRecord } from "./delivery-plan.ts";
+import type { Report, Unreported } from "./reporting.ts";
+import { createGatheringOf, createRecordLineUp, type LineUp } from "./line-up.ts";
 import { createSettling, type Settling } from "./settling.ts";
 import { createInterruptions, type Interruptions } from "./progress.ts";
 import { createWaits, type Waits } from "./waits.ts";
@@ -18,6 +19,8 @@ import { createWaits, type Waits } from "./waits.ts";
 interface CourierOptions extends AttemptOptions {
   /** Dead-letters or discards the record. Ends early when `abandoned` returns true. */
   readonly drop: (item: Item, abandoned: () => boolean) => Promise<DropEnd>;
+  /** Writes the reports of a unit. Absent: there are no reports. */
+  readonly report?: Report | undefined;
   /** Called when the strategy stops the task, or when a dead letter can't be stored. Nothing more is sent. */
   readonly onStop: (trace: string) => void;
 }
@@ -40,16 +43,6 @@ export interface Courier {
   forgetTopic(topic: string): void;
   /** Resolves when no record of these claims is being sent or dropped. */
   settled(claims: readonly Claim[]): Promise<void>;
-}
-
-/** The units in the order in which they may be sent. */
-interface LineUp {
-  add(item: Item): void;
-  take(): Unit | undefined;
-  /** The unit has its final outcome, or is given up. */
-  release(unit: Unit): void;
-  /** `take` returns the unit again. */
-  putBack(unit: Unit): void;
 }
 
 /** The state of one courier, shared by the functions of this file. */
@@ -106,22 +99,48 @@ const dispatchRecord = (courier: CourierState, item: Item, decision: RecordPassa
   const { gathering } = courier;
   if (decision.action === "join") gathering?.join(item, decision.record);
   else if (decision.action === "prepare") courier.waits.begin(item, decision.readiness);
-  else if (gathering === undefined) stop(courier, decision.trace);
+  else if (decision.action === "leaveOut") {
+    courier.options.observer.skipped(courier.options.plan.name, item.record, decision.reason);
+    finish(courier, item);
+  } else if (gathering === undefined) void refuse(courier, item, decision.trace);
   else
     gathering.afterEarlier(item, () => {
-      stop(courier, decision.trace);
+      void refuse(courier, item, decision.trace);
     });
+};
+
+/** Stops the task at a record that can't be sent. If its request can't be made, it is reported first. */
+const refuse = async (courier: CourierState, item: Item, trace: string): Promise<void> => {
+  courier.settling.begin(item.claim);
+  const isReported = item.stage === "TASK_PUT";
+  const end = isReported ? await courier.options.report?.(item, abandonedOf(courier, item)) : undefined;
+  if (end?.action === "abandoned") abandon(courier, item);
+  else stop(courier, trace);
+  courier.settling.end(item.claim);
+};
+
+const abandonedOf =
+  (courier: CourierState, { claim }: Unit) =>
+  (): boolean =>
+    claim.revoked || courier.phase === "halted";
+
+/** The next step after the reports of a unit that has no further attempt are stored. */
+const reported = async (courier: CourierState, unit: Unit, next: Next): Promise<Next | Unreported> => {
+  if (next.action === "wait" || courier.options.report === undefined) return next;
+  const end = await courier.options.report(unit, abandonedOf(courier, unit));
+  return end.action === "stored" ? next : end;
 };
 
 const send = async (courier: CourierState, unit: Unit, record: PreparedRecord | undefined): Promise<void> => {
   courier.settling.begin(unit.claim);
   courier.inFlight += 1;
-  const next = await courier.attempt(unit, record);
+  const attempted = await courier.attempt(unit, record);
   courier.inFlight -= 1;
   // If the stop itself broke the request off, the result says nothing about the unit. It is sent again after the next start.
-  const isBrokenOff = courier.phase === "halted" && unit.claim.ended;
+  const isBrokenOff = attempted.action !== "finish" && courier.phase === "halted" && unit.claim.ended;
+  const next = isBrokenOff ? ({ action: "abandoned" } as const) : await reported(courier, unit, attempted);
   if (next.action === "finish") finish(courier, unit);
-  else if (isBrokenOff) abandon(courier, unit);
+  else if (next.action === "abandoned") abandon(courier, unit);
   else if (next.action === "wait") backOff(courier, unit, next.ms);
   else if (next.action === "drop") void drop(courier, unit);
   else stop(courier, next.trace);
@@ -148,7 +167,7 @@ const dropMembers = async (
 const drop = async (courier: CourierState, unit: Unit): Promise<void> => {
   const { claim } = unit;
   courier.settling.begin(claim);
-  const abandoned = (): boolean => claim.revoked || courier.phase === "halted";
+  const abandoned = abandonedOf(courier, unit);
   const end = await (isBatch(unit)
     ? dropMembers(courier, unit, abandoned)
     : courier.options.drop(unit, abandoned));
@@ -211,22 +230,6 @@ const stop = (courier: CourierState, trace: string): void => {
   halt(courier);
   courier.options.onStop(trace);
 };
-
-const createRecordLineUp = ({ orderKeyOf }: DeliveryPlan): LineUp => {
-  const queues = createOrderedQueues<Unit>();
-  return {
-    ...queues,
-    add: (item) => {
-      queues.add(item, orderKeyOf(item.record));
-    },
-  };
-};
-
-const createGatheringOf = (
-  { plan: { batching, orderKeyOf }, clock }: CourierOptions,
-  onLingered: () => void,
-): Gathering | undefined =>
-  batching === undefined ? undefined : createGathering({ batching, orderKeyOf, clock, onLingered });
 
 const createState = (options: CourierOptions): CourierState => {
   const { plan, clock } = options;

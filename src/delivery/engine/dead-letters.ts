@@ -1,11 +1,10 @@
 /** Dead letters: dropped records, unchanged, with headers that say where they came from and why they were dropped. */
-import type { Broker, BrokerRecord, ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
-import { asGatewayError, GatewayError, type ErrorCode } from "../../errors.ts";
-import { pause, type Clock } from "../../lib/clock.ts";
+import type { BrokerRecord, ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
+import { positionOf } from "./batches/batch.ts";
 import type { DeliveryPlan, LetterForm } from "./delivery-plan.ts";
 import type { Item } from "./claims.ts";
-import type { DeliveryObserver } from "./observer.ts";
+import { type StoringOptions, storeUntilDone } from "./storing.ts";
 
 /** Headers that the gateway adds to a dead letter. */
 const DEAD_LETTER_HEADERS = {
@@ -95,38 +94,6 @@ const deadLetterOf = (plan: DeliveryPlan, item: Item, now: number): BrokerRecord
   };
 };
 
-const store = async (
-  broker: Broker,
-  plan: DeliveryPlan,
-  topic: string,
-  letter: BrokerRecord,
-): Promise<void> => {
-  let [outcome] = await broker.append(topic, [letter]);
-  if (outcome?.status === "failed" && outcome.error.code === "STATION_UNKNOWN") {
-    await broker.ensureTopic({ name: topic, ...letterFormOf(plan).creation });
-    [outcome] = await broker.append(topic, [letter]);
-  }
-  if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
-};
-
-/** Errors that a retry can't solve, and what the operator can do. */
-const PERMANENT: Partial<Record<ErrorCode, string>> = {
-  RECORD_TOO_LARGE: "it is larger than the topic takes; raise the topic's max.message.bytes",
-  RECORD_REFUSED: "the topic does not take its key or its timestamp",
-  TOPIC_REFUSED:
-    "Kafka refuses the topic to the gateway; grant the rights to write and create it, or correct its name",
-};
-
-/** Waits between tries to store a dead letter, in milliseconds. The last wait repeats. */
-const AGAIN_MS = [250, 500, 1000, 2000, 5000];
-
-export interface DroppingOptions {
-  readonly broker: Broker;
-  readonly plan: DeliveryPlan;
-  readonly clock: Clock;
-  readonly observer: DeliveryObserver;
-}
-
 /**
  * `abandoned`: the partition was revoked, so its next owner must handle the record. `stop`: the dead letter can't be
  * stored until an operator acts.
@@ -140,35 +107,27 @@ export type DropEnd =
  * Drops records. With a dead letter topic, a record counts as dropped only after its dead letter is stored. Storing is
  * tried again until it succeeds, is refused permanently, or the partition is revoked. A missing topic is created.
  */
-export const createDropping = ({ broker, plan, clock, observer }: DroppingOptions) => {
-  const { name, deadLetterTopic } = plan;
+export const createDropping = (options: StoringOptions) => {
+  const { plan, clock, observer } = options;
+  const { name, deadLetterTopic, hasLettersOfDeliveries = true } = plan;
 
-  const traceOf = ({ record: { topic, partition, offset } }: Item, letters: string, why: string): string =>
-    `Delivery stopped at ${topic}-${partition}@${offset}: its dead letter can't be stored in topic ${letters}: ${why}`;
+  const lettersOf = ({ stage = "TASK_PUT" }: Item): string | undefined =>
+    hasLettersOfDeliveries || stage !== "TASK_PUT" ? deadLetterTopic : undefined;
 
-  /** Makes at least one try, even if the partition is being revoked: the revocation waits for records in hand. */
-  const storeDeadLetter = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
-    for (let tries = 0; tries === 0 || !abandoned(); tries += 1) {
-      try {
-        await store(broker, plan, topic, deadLetterOf(plan, item, clock.now()));
-        return { action: "dropped" };
-      } catch (error) {
-        const fault = asGatewayError(error);
-        observer.fault(name, fault);
-        const why = PERMANENT[fault.code];
-        if (why !== undefined) return { action: "stop", trace: traceOf(item, topic, why) };
-      }
-      await pause(clock, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] ?? 0);
-    }
-    return { action: "abandoned" };
+  const storeLetter = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
+    const spec = { name: topic, ...letterFormOf(plan).creation };
+    const end = await storeUntilDone(options, spec, () => [deadLetterOf(plan, item, clock.now())], abandoned);
+    if (end.action === "stored") return { action: "dropped" };
+    if (end.action === "abandoned") return end;
+    const trace = `Delivery stopped at ${positionOf(item)}: its dead letter can't be stored in topic ${topic}: ${end.why}`;
+    return { action: "stop", trace };
   };
 
   return async (item: Item, abandoned: () => boolean): Promise<DropEnd> => {
+    const topic = lettersOf(item);
     const end: DropEnd =
-      deadLetterTopic === undefined
-        ? { action: "dropped" }
-        : await storeDeadLetter(deadLetterTopic, item, abandoned);
-    if (end.action === "dropped") observer.dropped(name, item.record, deadLetterTopic !== undefined);
+      topic === undefined ? { action: "dropped" } : await storeLetter(topic, item, abandoned);
+    if (end.action === "dropped") observer.dropped(name, item.record, topic !== undefined);
     return end;
   };
 };

@@ -2,7 +2,13 @@
  * A delivery plan: what the engine needs to know about one stream of deliveries. The engine is the same for all kinds of
  * endpoints. An endpoint decides which records it wants, writes the request of each attempt, and says what an answer means.
  */
-import { type Broker, type ConsumedRecord, isInternalTopic, type RecordHeader } from "../../broker/broker.ts";
+import {
+  type Broker,
+  type BrokerRecord,
+  type ConsumedRecord,
+  isInternalTopic,
+  type RecordHeader,
+} from "../../broker/broker.ts";
 import type { OrderKeyOf } from "./ordering.ts";
 import type { Failure, Strategy } from "./strategy.ts";
 import type { Transport } from "./transport.ts";
@@ -35,6 +41,10 @@ export interface DeliveryPlan {
   readonly deadLetterTopic: string | undefined;
   /** Absent: the gateway's own form. */
   readonly deadLetterForm?: LetterForm | undefined;
+  /** False: only records that failed before `TASK_PUT` get a dead letter. Default: true. */
+  readonly hasLettersOfDeliveries?: boolean | undefined;
+  /** Absent: no reports are written. */
+  readonly reports?: Reports | undefined;
   /** End offset per partition (exclusive). Absent: the plan has no end. */
   readonly ends?: ReadonlyMap<number, bigint>;
   /** Milliseconds; 0: no limit. */
@@ -69,15 +79,49 @@ export interface LetterForm {
   originalOf<R extends ConsumedRecord>(letter: R, connector: string): R | undefined;
 }
 
+/** A topic that the gateway creates if it is missing. */
+export interface CreatedTopic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicasAtMost: number;
+}
+
+/** How a delivery ended: with a success, or with the last failure. */
+export interface DeliveryEnd {
+  readonly isDelivered: boolean;
+  /** Absent: there was no request. */
+  readonly url?: string | undefined;
+  /** Absent: there was no answer. */
+  readonly answer?: HttpAnswer;
+  /** Why there was no answer. */
+  readonly error?: string | undefined;
+}
+
+/** Reports of ended deliveries. A report is stored before its record is finished. */
+export interface Reports {
+  /** undefined: no reports of this end. */
+  topicOf(end: DeliveryEnd): CreatedTopic | undefined;
+  /** `record`: as it is stored. */
+  reportOf(record: ConsumedRecord, end: DeliveryEnd, now: number): BrokerRecord;
+}
+
 /** A record as the endpoint gets it. */
 export interface PreparedRecord extends ConsumedRecord {
   /** Media type of the value, if the preparation has replaced the value. */
   readonly contentType?: string;
+  /** Where and how the record is sent, if that depends on the record. */
+  readonly request?: RecordRequest;
 }
+
+export type RecordRequest = Pick<DeliveryRequest, "origin" | "path" | "method" | "headers"> & {
+  /** As in `Batching.groupOf`. */
+  readonly group: string | undefined;
+};
 
 export type Prepared =
   | { readonly action: "send"; readonly record: PreparedRecord }
-  | { readonly action: "skip" }
+  /** `reason`: why the skipped record is logged. Absent: it isn't logged. */
+  | { readonly action: "skip"; readonly reason?: string }
   | { readonly action: "drop"; readonly reason: string; readonly stage?: FailureStage }
   | { readonly action: "stop"; readonly reason: string; readonly stage?: FailureStage };
 
@@ -100,7 +144,7 @@ export interface DeliveryRequest {
   readonly origin: string;
   /** Path and query. */
   readonly path: string;
-  readonly method: "POST" | "PUT" | "DELETE";
+  readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
   /** Names and values, alternating. */
   readonly headers: readonly string[];
   readonly body: Buffer | null;
@@ -114,6 +158,8 @@ export interface DeliveryRequest {
 /** How a delivery plan cuts and sends batches. */
 export interface Batching {
   readonly maxRecords: number;
+  /** Absent: `maxRecords` holds for every record. */
+  readonly maxRecordsOf?: (record: PreparedRecord) => number;
   /** A batch ends before its body exceeds this size. A larger record is a batch alone. */
   readonly maxBytes: number;
   /** Milliseconds that a batch waits for further records. 0: it takes the records that have arrived. */
@@ -129,8 +175,10 @@ export interface Batching {
 }
 
 /** An answer's head and at most the first 64 KiB of its body. */
-interface HttpAnswer {
+export interface HttpAnswer {
   readonly status: number;
+  /** The text after the status. undici gives only a part of it if it arrives in pieces. */
+  readonly reason?: string;
   readonly retryAfter: string | undefined;
   readonly body: Buffer;
   /** What is wrong with the answer, if the status alone doesn't say it. */
@@ -160,7 +208,7 @@ export interface Endpoint {
   admit(record: ConsumedRecord): Admission;
   /** The request of one attempt. Called for each attempt, so that signatures and times are fresh. */
   render(record: PreparedRecord, now: number): DeliveryRequest;
-  classify(result: HttpResult): "done" | Failure;
+  classify(result: HttpResult, record: PreparedRecord): "done" | Failure;
 }
 
 /** Topics by name, or by a pattern that must match the whole name. A pattern never selects internal topics. */

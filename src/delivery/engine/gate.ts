@@ -32,6 +32,8 @@ export const createTokenBucket = (perSecond: number, clock: Clock): TokenBucket 
 export type RecordPassage =
   | { readonly action: "join"; readonly record: PreparedRecord }
   | { readonly action: "stop"; readonly trace: string }
+  /** `reason`: why the record is skipped, for the log. */
+  | { readonly action: "leaveOut"; readonly reason: string }
   /** The record can't be prepared yet. */
   | { readonly action: "prepare"; readonly readiness: Promise<void> };
 
@@ -67,12 +69,17 @@ const prepare = ({ preparation }: DeliveryPlan, item: Item): Passage => {
   const readiness = preparation.ready(record);
   if (readiness !== undefined) return { action: "prepare", readiness };
   const prepared = preparation.prepare(record);
-  if (prepared.action === "stop") return { action: "stop", trace: traceOf(item, prepared.reason) };
-  if (prepared.action === "drop") {
-    item.lastError = cut(prepared.reason);
-    if (prepared.stage !== undefined) item.stage = prepared.stage;
+  if (prepared.action === "skip") {
+    return prepared.reason === undefined
+      ? { action: "skip" }
+      : { action: "leaveOut", reason: prepared.reason };
   }
-  return prepared;
+  if (prepared.action === "send") return prepared;
+  item.lastError = cut(prepared.reason);
+  if (prepared.stage !== undefined) item.stage = prepared.stage;
+  return prepared.action === "stop"
+    ? { action: "stop", trace: traceOf(item, prepared.reason) }
+    : { action: "drop" };
 };
 
 /** Records that an earlier claim has finished leave the batch. */

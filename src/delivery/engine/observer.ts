@@ -26,6 +26,8 @@ export interface DeliveryObserver {
   attempted(report: AttemptReport): void;
   /** A record was dropped. `deadLettered`: it is stored in the dead letter topic. */
   dropped(connector: string, record: TopicPartitionOffset, deadLettered: boolean): void;
+  /** A record was skipped, and its connector wants a log line. */
+  skipped(connector: string, record: TopicPartitionOffset, reason: string): void;
   /** A fault after which the deliveries continue by themselves. */
   fault(connector: string, error: GatewayError): void;
 }
@@ -68,6 +70,10 @@ export const observeDeliveries = ({
     metrics.recordDropped(connector, deadLettered);
     if (!isLogged(connector, "warn")) return;
     logger.warn({ connector, topic, partition, offset: offset.toString(), deadLettered }, "record dropped");
+  },
+  skipped: (connector, { topic, partition, offset }, reason) => {
+    if (!isLogged(connector, "warn")) return;
+    logger.warn({ connector, topic, partition, offset: offset.toString(), reason }, "record skipped");
   },
   fault: (connector, error) => {
     if (!isLogged(connector, "warn")) return;

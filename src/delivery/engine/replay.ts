@@ -15,7 +15,7 @@ const restoring = (endpoint: Endpoint, connector: string, form: LetterForm): End
     return original === undefined ? "skip" : endpoint.admit(original);
   },
   render: (letter, now) => endpoint.render(form.originalOf(letter, connector) ?? letter, now),
-  classify: (result) => endpoint.classify(result),
+  classify: (result, letter) => endpoint.classify(result, letter),
 });
 
 /** A letter is restored once, because the preparation knows a record by its identity. */

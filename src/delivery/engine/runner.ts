@@ -14,6 +14,7 @@ import { createHttpClient } from "./http-client/http-client.ts";
 import type { Claim } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import type { Progress } from "./progress.ts";
+import { createReporting, reportingDrop } from "./reporting.ts";
 import { openSession, type DeliverySession } from "./delivery-session.ts";
 import type { Targets } from "./targets.ts";
 
@@ -113,10 +114,12 @@ export const createRunner = (options: RunnerOptions): Runner => {
     ...{ targets, clock, connectTimeoutMs, readTimeoutMs, checkCertificate, tls, proxy },
   });
   const client = accessToken === undefined ? direct : withAccessToken(direct, accessToken, clock);
+  const report = createReporting(options);
   const courier = createCourier({
     ...options,
     client,
-    drop: createDropping(options),
+    drop: reportingDrop(createDropping(options), report),
+    report,
     onStop: options.onStopped,
   });
   const subscriber = createSubscriber(options, courier);

@@ -3,8 +3,10 @@
  * and the newest failure to the next step. It uses no clock and no I/O.
  */
 
-/** `down`: the endpoint itself is down. `retry`: any other failure. */
-export type Failure = "retry" | "down";
+import type { ConsumedRecord } from "../../broker/broker.ts";
+
+/** `down`: the endpoint itself is down. `final`: no retry can help. `retry`: any other failure. */
+export type Failure = "retry" | "down" | "final";
 
 /** Number of steps that one record has used of each schedule. The two schedules count separately. */
 export interface RetryState {
@@ -15,13 +17,20 @@ export interface RetryState {
 /** State of a record before its first attempt. */
 export const FIRST_ATTEMPT: RetryState = { retries: 0, downs: 0 };
 
-type Verdict =
-  | { readonly action: "wait"; readonly ms: number; readonly state: RetryState }
+export type Verdict =
+  /** `upToMs`: the wait is a random time between `ms` and `upToMs`. Absent: the wait is `ms`. */
+  | {
+      readonly action: "wait";
+      readonly ms: number;
+      readonly upToMs?: number;
+      readonly state: RetryState;
+    }
   | { readonly action: "drop" }
   | { readonly action: "stop" };
 
 export interface Strategy {
-  after(state: RetryState, failure: Failure): Verdict;
+  /** `record`: the first record of a batch. */
+  after(state: RetryState, failure: Failure, record: ConsumedRecord): Verdict;
 }
 
 /** Waits between attempts, in milliseconds. */

@@ -94,6 +94,7 @@ describe("a start", () => {
       observer: {
         attempted: () => undefined,
         dropped: () => undefined,
+        skipped: () => undefined,
         fault: (_, error) => faults.push(error),
       },
       clock,

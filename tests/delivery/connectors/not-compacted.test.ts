@@ -13,6 +13,7 @@ it("warns at the start if the connectors' topic is not compacted, with the comma
     observer: {
       attempted: () => undefined,
       dropped: () => undefined,
+      skipped: () => undefined,
       fault: (_, { message }) => faults.push(message),
     },
   });

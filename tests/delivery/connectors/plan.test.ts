@@ -119,7 +119,7 @@ describe("an answer", () => {
     ["no answer", { kind: "lost", error: "late" }, "retry"],
     ["no listener", { kind: "unreachable", error: "ECONNREFUSED" }, "down"],
   ])("%s", (_, result, expected) => {
-    expect(sinkWith().classify(result)).toBe(expected);
+    expect(sinkWith().classify(result, record())).toBe(expected);
   });
 
   it.each([
@@ -130,7 +130,7 @@ describe("an answer", () => {
     [answer(200, '{"retry":true}'), "retry"],
     [answer(503), "down"],
   ])("%j with success.without.flag=success", (result, expected) => {
-    expect(sinkWith({ "success.without.flag": "success" }).classify(result)).toBe(expected);
+    expect(sinkWith({ "success.without.flag": "success" }).classify(result, record())).toBe(expected);
   });
 });
 

@@ -39,7 +39,7 @@ export const createPods = async (): Promise<Pods> => {
       allowTargets: ["127.0.0.0/8"],
       declared: [],
       workerId,
-      observer: { attempted: ignore, dropped: ignore, fault: ignore },
+      observer: { attempted: ignore, dropped: ignore, skipped: ignore, fault: ignore },
       ...options,
     });
     pods.push(pod);

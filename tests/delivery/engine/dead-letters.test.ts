@@ -110,7 +110,12 @@ describe("dropped records", () => {
       broker: rig.broker,
       plan: { name: "crm", deadLetterTopic: "dead" } as DeliveryPlan,
       clock: createFakeClock(),
-      observer: { attempted: () => undefined, dropped: () => undefined, fault: () => undefined },
+      observer: {
+        attempted: () => undefined,
+        dropped: () => undefined,
+        skipped: () => undefined,
+        fault: () => undefined,
+      },
     });
     await drop({ ...item, attempts: 1, lastError: "x".repeat(4_000_000) } as unknown as Item, () => false);
     const error = letter?.headers.find(({ name }) => name === "stationgate-error")?.value;

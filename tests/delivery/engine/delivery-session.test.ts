@@ -88,7 +88,12 @@ const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgres
       return Promise.resolve(subscription);
     },
   };
-  const observer = { attempted: () => undefined, dropped: () => undefined, fault: () => undefined };
+  const observer = {
+    attempted: () => undefined,
+    dropped: () => undefined,
+    skipped: () => undefined,
+    fault: () => undefined,
+  };
   const courier = createCourier({
     plan: given,
     clock,

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { ConsumedRecord } from "../../../src/broker/broker.ts";
 import {
   type Failure,
   FIRST_ATTEMPT,
@@ -6,6 +7,11 @@ import {
   type Strategy,
   type StrategyName,
 } from "../../../src/delivery/engine/strategy.ts";
+
+/** No strategy of these tests looks at the record. */
+const RECORD: ConsumedRecord = {
+  ...{ topic: "t", partition: 0, offset: 0n, timestamp: 0, key: null, value: null, headers: [] },
+};
 
 const seconds = (...steps: number[]): number[] => steps.map((step) => step * 1000);
 const defaults = { retry: seconds(5, 30, 60, 300, 600), down: seconds(5, 10, 15) };
@@ -16,7 +22,7 @@ const play = (strategy: Strategy, failureOf: (attempt: number) => Failure): read
   let state = FIRST_ATTEMPT;
   for (let attempt = 0, now = 0; ; attempt += 1) {
     times.push(now);
-    const verdict = strategy.after(state, failureOf(attempt));
+    const verdict = strategy.after(state, failureOf(attempt), RECORD);
     if (verdict.action !== "wait") return [...times, verdict.action];
     now += verdict.ms / 1000;
     state = verdict.state;

@@ -73,6 +73,7 @@ export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {
         observer: {
           attempted: (report) => attempts.push(report),
           dropped: () => undefined,
+          skipped: () => undefined,
           fault: (_, error) => faults.push(error),
         },
         onBroken: ({ offset }, reason) => broken.push(`${offset} ${reason}`),

@@ -56,7 +56,7 @@ const ALONE = "";
 
 export const createBatchQueues = (options: BatchQueuesOptions): BatchQueues => {
   const { batching, orderKeyOf, onLingered } = options;
-  const { maxRecords, maxBytes, lingerMs } = batching;
+  const { maxRecords, maxRecordsOf = () => maxRecords, maxBytes, lingerMs } = batching;
   const lines = createLines();
   const ready = createReadyQueue((batch) => lines.isFirst(batch) && (!batch.isOpen || lingerMs === 0));
   const open = createOpenBatches(options, (batch) => {
@@ -93,7 +93,7 @@ export const createBatchQueues = (options: BatchQueuesOptions): BatchQueues => {
     const key = orderKeyOf(item.record);
     addMember(batch, member, batching.bytesOf(record));
     if (key !== undefined) lines.hold(batch, key);
-    const isFull = batch.members.length >= maxRecords || batch.bytes >= maxBytes;
+    const isFull = batch.members.length >= maxRecordsOf(record) || batch.bytes >= maxBytes;
     if (isFull || group === undefined) close(batch);
     else ready.addIfReady(batch);
   };

@@ -60,6 +60,7 @@ export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHand
   const chunks: Buffer[] = [];
   let size = 0;
   let status = 0;
+  let reason: string | undefined;
   let retryAfter: string | undefined;
   let encodings: string | undefined;
   let location: string | undefined;
@@ -70,15 +71,16 @@ export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHand
     isReported = true;
     const body = Buffer.concat(chunks);
     const whole = encodings === undefined ? body : decoded(body, encodings);
-    listener.onAnswer({ status, retryAfter, body: whole }, location);
+    listener.onAnswer({ status, ...(reason !== undefined && { reason }), retryAfter, body: whole }, location);
   };
 
   return {
     onRequestStart: (controller) => {
       listener.onWritten(controller);
     },
-    onResponseStart: (_, statusCode, headers) => {
+    onResponseStart: (_, statusCode, headers, statusMessage) => {
       status = statusCode;
+      reason = statusMessage;
       [retryAfter] = [headers["retry-after"]].flat();
       [location] = [headers["location"]].flat();
       encodings = textOf(headers["content-encoding"]);

@@ -15,6 +15,11 @@ const MINIMAL: Config = {
   "http.authorization.type": "none",
 };
 
+/** The strategy doesn't look at the record. */
+const RECORD = {
+  ...{ topic: "t", partition: 0, offset: 0n, timestamp: 0, key: null, value: null, headers: [] },
+};
+
 const OAUTH2: Config = {
   ...MINIMAL,
   "http.authorization.type": "oauth2",
@@ -66,10 +71,12 @@ describe("a minimal configuration", () => {
 
   it("retries once after 3 s, then stops", () => {
     const { strategy } = modelOf({});
-    const first = strategy.after({ retries: 0, downs: 0 }, "retry");
+    const first = strategy.after({ retries: 0, downs: 0 }, "retry", RECORD);
 
     expect(first).toMatchObject({ action: "wait", ms: 3000 });
-    expect("state" in first && strategy.after(first.state, "retry")).toStrictEqual({ action: "stop" });
+    expect("state" in first && strategy.after(first.state, "retry", RECORD)).toStrictEqual({
+      action: "stop",
+    });
   });
 
   it("keeps unknown keys and keys of other families without effect", () => {

@@ -110,6 +110,7 @@ const openWith = async (given: Given = {}) => {
   const observer = {
     attempted: (report: AttemptReport) => attempts.push(report),
     dropped: () => undefined,
+    skipped: () => undefined,
     fault: () => undefined,
   };
   const courier = createCourier({

@@ -58,7 +58,7 @@ describe("an encoded answer without Accept-Encoding", () => {
   ])("as %s is decoded", async (encoding, body) => {
     await start((socket) => socket.write(answerOf(body, `content-encoding: ${encoding}`)));
 
-    expect(await send()).toStrictEqual(done);
+    expect(await send()).toMatchObject(done);
   });
 
   it.each([
@@ -68,7 +68,7 @@ describe("an encoded answer without Accept-Encoding", () => {
   ])("that %s is an answer without a body", async (_, encoding, body) => {
     await start((socket) => socket.write(answerOf(body, `content-encoding: ${encoding}`)));
 
-    expect(await send()).toStrictEqual({ ...done, body: Buffer.alloc(0) });
+    expect(await send()).toMatchObject({ ...done, body: Buffer.alloc(0) });
   });
 });
 
@@ -85,8 +85,8 @@ describe("interim answers", () => {
   ])("%s: are skipped", async (_, interim) => {
     await start((socket) => socket.write(interim + HTTP_DONE));
 
-    expect(await send()).toStrictEqual(done);
-    expect(await send()).toStrictEqual(done);
+    expect(await send()).toMatchObject(done);
+    expect(await send()).toMatchObject(done);
     expect(endpoint.connections).toBe(1);
   });
 
@@ -102,7 +102,7 @@ describe("interim answers", () => {
       })();
     });
 
-    expect(await send()).toStrictEqual(done);
+    expect(await send()).toMatchObject(done);
   });
 
   it("are skipped when the final answer arrives later", async () => {
@@ -111,7 +111,7 @@ describe("interim answers", () => {
       setImmediate(() => socket.write(HTTP_DONE));
     });
 
-    expect(await send()).toStrictEqual(done);
+    expect(await send()).toMatchObject(done);
   });
 
   it("that never end are a timeout", async () => {
@@ -176,7 +176,7 @@ describe("a header that HTTP can't carry", () => {
         ...["x-café", "v"],
         ...["x-kept", "caf\u00e9"],
       ]),
-    ).toStrictEqual(done);
+    ).toMatchObject(done);
     const head = endpoint.requests[0]?.text.toLowerCase() ?? "";
     expect(head).toContain("x-kept: caf\u00e9\r\n");
     for (const name of ["tracestate", "x-nul", "x-wide", "bad name", "x-caf\u00e9"]) {

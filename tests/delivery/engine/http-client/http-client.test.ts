@@ -42,6 +42,7 @@ describe("an answer", () => {
 
     expect(await send(clientWith())).toStrictEqual({
       status: 429,
+      reason: "Too Many Requests",
       retryAfter: "7",
       body: Buffer.from("later"),
     });

@@ -30,7 +30,7 @@ const start = async (answer: (socket: Socket, request: RawRequest) => void): Pro
 const send = (body = "body", method: "POST" | "DELETE" = "POST"): Promise<HttpResult> =>
   client.send({ origin: endpoint.url, path: "/", method, headers: [], body: Buffer.from(body) });
 
-const done = { status: 200, retryAfter: undefined, body: Buffer.from('{"retry":false}') };
+const done = { status: 200, reason: "OK", retryAfter: undefined, body: Buffer.from('{"retry":false}') };
 
 afterEach(async () => {
   await client.close();

@@ -170,6 +170,7 @@ describe("the HTTP client", () => {
 
     expect(await clientWith().send(plain)).toStrictEqual({
       status: 307,
+      reason: "Temporary Redirect",
       retryAfter: undefined,
       body: Buffer.alloc(0),
     });

@@ -106,7 +106,7 @@ export const useConnectors = (): ConnectorRig => {
       allowTargets: ["127.0.0.0/8"],
       declared: [{ name: "filed", config: { ...config(), topics: "filed" } }],
       workerId: WORKER,
-      observer: { attempted: failures.attempted, dropped: ignore, fault: ignore },
+      observer: { attempted: failures.attempted, dropped: ignore, skipped: ignore, fault: ignore },
     });
     const audit = createAudit({ write: (line) => void audited.push(line), now: Date.now });
     http = appOf(delivery, { broker, failures, audit });
