@@ -2,24 +2,29 @@
 import { cut } from "../../lib/text.ts";
 import { AIVEN } from "./aiven/aiven.ts";
 import { AUCKLAND } from "./auckland/auckland.ts";
+import { CLOUD_NAME, CONFLUENT, CONFLUENT_CLOUD, CONFLUENT_URL_KEY } from "./confluent/confluent.ts";
+import { V2 } from "./confluent/v2.ts";
 import type { ConfigFault, GatewayFacts } from "./config-reader.ts";
 import type { Family, ParsedConfig } from "./family.ts";
 import { COMMON_KEYS } from "./keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
 import { hasReferences } from "./reference-text.ts";
 
-const FAMILIES: readonly Family[] = [AUCKLAND, AIVEN];
+const FAMILIES: readonly Family[] = [AUCKLAND, AIVEN, CONFLUENT, V2];
 
 /** The full name of each class. */
 export const CONNECTOR_CLASSES = FAMILIES.map(({ classes: [name] }) => name);
 
-/** undefined: the class is unknown. */
-export const familyOf = (connectorClass: string | undefined): Family | undefined =>
-  connectorClass === undefined ? AUCKLAND : FAMILIES.find(({ classes }) => classes.includes(connectorClass));
+/** undefined: the class is unknown. The name `HttpSink` belongs to two families, and only the keys say to which. */
+export const familyOf = (connectorClass: string | undefined, config: RawConfig = {}): Family | undefined => {
+  if (connectorClass === undefined) return AUCKLAND;
+  if (connectorClass === CLOUD_NAME && CONFLUENT_URL_KEY in config) return CONFLUENT_CLOUD;
+  return FAMILIES.find(({ classes }) => classes.includes(connectorClass));
+};
 
 /** The full name of the configuration's class. */
 export const classOf = (config: RawConfig): string =>
-  (familyOf(config[COMMON_KEYS.connectorClass.name]) ?? AUCKLAND).classes[0];
+  (familyOf(config[COMMON_KEYS.connectorClass.name], config) ?? AUCKLAND).classes[0];
 
 export const unknownClass = (connectorClass: string): string =>
   `Failed to find any class that implements Connector and which name matches ${cut(connectorClass)}, available connectors are: ${CONNECTOR_CLASSES.join(", ")}`;
@@ -82,7 +87,7 @@ export const parseConnectorConfig = (
   facts: GatewayFacts = {},
 ): ParsedConfig => {
   const wanted = config[COMMON_KEYS.connectorClass.name];
-  const family = familyOf(wanted);
+  const family = familyOf(wanted, config);
   if (family !== undefined) return parseWith(family, name, config, facts);
   return { faults: [{ key: COMMON_KEYS.connectorClass.name, message: unknownClass(wanted ?? "") }] };
 };

@@ -12,8 +12,16 @@ export type Conversion =
       readonly decode: Exclude<DecodedForm, "none">;
       readonly decodeFailure: DecodeFailure;
     }
-  /** Kafka Connect's JsonConverter. `withSchemas`: the value is an envelope `{"schema","payload"}`. */
-  | { readonly kind: "json"; readonly withSchemas: boolean; readonly decodeFailure: DecodeFailure };
+  /**
+   * Kafka Connect's JsonConverter. `withSchemas`: the value is an envelope `{"schema","payload"}`. `keepsStrings`: a JSON
+   * string of the topic stays JSON; absent: it is sent as its text.
+   */
+  | {
+      readonly kind: "json";
+      readonly withSchemas: boolean;
+      readonly keepsStrings?: (topic: string) => boolean;
+      readonly decodeFailure: DecodeFailure;
+    };
 
 /** `value` null: a null value. */
 export type Converted = { readonly value: Buffer | null } | { readonly reason: string };
@@ -34,21 +42,26 @@ const isEnvelope = (json: unknown): boolean =>
   "schema" in json &&
   "payload" in json;
 
-/** A string is sent as its text, `null` as a null value, and any other JSON with its own bytes. */
-const sentOf = (bytes: Buffer, at: number): Buffer | null => {
-  if (bytes[at] === QUOTE) return Buffer.from(stringAt(bytes, at));
+/** A string can be sent as its text. `null` is a null value, and any other JSON is sent with its own bytes. */
+const sentOf = (bytes: Buffer, at: number, keepsStrings: boolean): Buffer | null => {
+  if (bytes[at] === QUOTE && !keepsStrings) return Buffer.from(stringAt(bytes, at));
   const value = valueAt(bytes, at);
   return value.equals(NULL) ? null : value;
 };
 
 const NULL = Buffer.from("null");
 
-export const convertJson = (bytes: Buffer, withSchemas: boolean): Converted => {
+interface JsonOptions {
+  readonly withSchemas: boolean;
+  readonly keepsStrings: boolean;
+}
+
+export const convertJson = (bytes: Buffer, { withSchemas, keepsStrings }: JsonOptions): Converted => {
   const parsed = parsedJson(bytes);
   if (parsed === undefined) return { reason: "the value is not JSON" };
   if (!withSchemas) {
     const isShort = typeof parsed.json === "string" || parsed.json === null;
-    return { value: isShort ? sentOf(bytes, skipSpace(bytes, 0)) : bytes };
+    return { value: isShort ? sentOf(bytes, skipSpace(bytes, 0), keepsStrings) : bytes };
   }
   if (parsed.json === null) return { value: null };
   if (!isEnvelope(parsed.json))
@@ -56,5 +69,5 @@ export const convertJson = (bytes: Buffer, withSchemas: boolean): Converted => {
       reason:
         'the value is not JSON of the form {"schema","payload"}; set value.converter.schemas.enable=false to send plain JSON',
     };
-  return { value: sentOf(bytes, memberOf(bytes, skipSpace(bytes, 0), "payload")) };
+  return { value: sentOf(bytes, memberOf(bytes, skipSpace(bytes, 0), "payload"), keepsStrings) };
 };

@@ -128,13 +128,17 @@ export const OWN_KEYS = {
   ),
   filter: key("filter", "CEL expression. Only records for which it is true are sent.", filter),
   transform: key("transform", "JSONata expression. The JSON of its result is sent.", transform),
+  secret: key("secret", "Signing secret for Standard Webhooks.", signingSecret, { type: "PASSWORD" }),
+} as const;
+
+/** The gateway's own keys of families that have no other key for null values. */
+export const OWN_NULL_KEYS = {
   tombstones: enumeration(
     "tombstones",
     "What happens to a record without a value.",
     ["skip", "send", "dead-letter"],
     { default: "skip" },
   ),
-  secret: key("secret", "Signing secret for Standard Webhooks.", signingSecret, { type: "PASSWORD" }),
 } as const;
 
 /** The gateway's own keys of families that send batches. */

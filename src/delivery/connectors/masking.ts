@@ -36,24 +36,24 @@ interface HeaderKey {
   readonly print: (pairs: readonly HeaderPair[], config: RawConfig, like: string) => string;
 }
 
-const separatorOf = (config: RawConfig): string =>
-  config[AUCKLAND_KEYS.headerSeparator.name] ?? AUCKLAND_KEYS.headerSeparator.default ?? "|";
+/** `name:value` pairs, or a JSON object, with a separator that another key can change. */
+const pairsKey = (name: string, separatorName: string): HeaderKey => {
+  const separatorOf = (config: RawConfig): string => config[separatorName] ?? "|";
+  return {
+    parse: (config) => {
+      const parsed = parseHeaders(config[name] ?? "", separatorOf(config));
+      return "value" in parsed ? parsed.value : undefined;
+    },
+    print: (pairs, config, like) => printHeaders(pairs, separatorOf(config), like),
+  };
+};
 
 /** Without the characters that stand for hidden references. */
 const encoded = (text: string): string => encodeURIComponent(text).replaceAll("%C2%B7", "\u00b7");
 
 const HEADER_KEYS: ReadonlyMap<string, HeaderKey> = new Map([
-  [
-    AUCKLAND_KEYS.headers.name,
-    {
-      parse: (config: RawConfig) => {
-        const parsed = parseHeaders(config[AUCKLAND_KEYS.headers.name] ?? "", separatorOf(config));
-        return "value" in parsed ? parsed.value : undefined;
-      },
-      print: (pairs: readonly HeaderPair[], config: RawConfig, like: string) =>
-        printHeaders(pairs, separatorOf(config), like),
-    },
-  ],
+  [AUCKLAND_KEYS.headers.name, pairsKey(AUCKLAND_KEYS.headers.name, AUCKLAND_KEYS.headerSeparator.name)],
+  ["headers", pairsKey("headers", "header.separator")],
   [
     AIVEN_KEYS.additionalHeaders.name,
     {
@@ -76,6 +76,12 @@ const HEADER_KEYS: ReadonlyMap<string, HeaderKey> = new Map([
     },
   ],
 ]);
+
+/** Headers of an api of Confluent's HTTP Sink V2. */
+const API_HEADERS = /^api\d+\.http\.request\.headers$/;
+
+const headerKeyOf = (name: string): HeaderKey | undefined =>
+  HEADER_KEYS.get(name) ?? (API_HEADERS.test(name) ? pairsKey(name, `${name}.separator`) : undefined);
 
 /** Headers that can't be parsed are masked as a whole, because a credential can't be located in them. */
 const maskHeaders = (
@@ -131,7 +137,7 @@ export const maskConfig = (config: RawConfig): RawConfig => {
   const hidden = mapConfig(config, (_, value) => hide(value));
   const mask = (credential: string): string => (isPlain(credential) ? credential : MASK);
   const masked = mapConfig(hidden, (key, value) => {
-    const headers = HEADER_KEYS.get(key);
+    const headers = headerKeyOf(key);
     if (headers !== undefined) return maskHeaders(headers, value, hidden, mask);
     // Any value may be a URL with credentials, for example of a proxy or a registry.
     return CREDENTIAL_KEY.test(key) && !PLAIN_KEYS.has(key) ? mask(value) : maskUrl(value);
@@ -147,7 +153,7 @@ export const unmaskConfig = (config: RawConfig, stored: RawConfig): RawConfig =>
     RawConfig,
   ];
   const unmasked = mapConfig(given, (key, value) => {
-    const headers = HEADER_KEYS.get(key);
+    const headers = headerKeyOf(key);
     if (headers !== undefined) return unmaskHeaders(headers, value, given, before);
     return value === MASK ? (before[key] ?? value) : unmaskUrl(value, before[key] ?? "");
   });

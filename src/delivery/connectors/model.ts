@@ -2,7 +2,16 @@
  * The connector model: what a connector does, independent of the family in whose keys it was written. A family translates its
  * keys into the model, and `plan.ts` makes a delivery plan of it.
  */
-import type { HttpResult, TopicSelection, LetterForm } from "../engine/delivery-plan.ts";
+import type {
+  Batching,
+  DeliveryRequest,
+  HttpResult,
+  LetterForm,
+  Prepared,
+  PreparedRecord,
+  Reports,
+  TopicSelection,
+} from "../engine/delivery-plan.ts";
 import type { Failure, Strategy } from "../engine/strategy.ts";
 import type { Transport } from "../engine/transport.ts";
 import type { Filter } from "../expressions/filter/filter.ts";
@@ -14,7 +23,7 @@ import type { Transformation } from "./transformations.ts";
 export interface ConnectorModel extends Pace {
   readonly name: string;
   readonly topics: TopicSelection;
-  readonly request: RequestModel;
+  readonly request: RequestModel | RecordRequests;
   /** Milliseconds; 0: no limit. */
   readonly connectTimeoutMs: number;
   readonly readTimeoutMs: number;
@@ -32,14 +41,29 @@ export interface ConnectorModel extends Pace {
   /** Absent: each record has its own request. */
   readonly batch: BatchModel | undefined;
   /** What an answer means. */
-  readonly classify: (result: HttpResult) => "done" | Failure;
+  readonly classify: (result: HttpResult, record: PreparedRecord) => "done" | Failure;
   /** What follows a failed attempt. */
   readonly strategy: Strategy;
   readonly deadLetterTopic: string | undefined;
   /** Absent: the form of the gateway's own dead letters. */
   readonly deadLetterForm?: LetterForm;
+  /** False: failed deliveries get no dead letter. Default: true. */
+  readonly hasLettersOfDeliveries?: boolean;
+  /** Absent: no reports are written. */
+  readonly reports?: Reports | undefined;
 }
 
+/** Requests that depend on the record. They also decide about null values and batches. */
+export interface RecordRequests {
+  /** The last step before the first attempt. */
+  readonly prepare: (record: PreparedRecord) => Prepared;
+  /** The request of prepared records that share one. */
+  readonly render: (records: readonly PreparedRecord[], now: number) => DeliveryRequest;
+  /** undefined: each record is sent alone. */
+  readonly batching: Batching | undefined;
+}
+
+/** The same request for each record. */
 export interface RequestModel {
   readonly url: URL;
   readonly method: "POST" | "PUT" | "DELETE";

@@ -103,3 +103,50 @@ export const readTruststore = (reader: Reader, keys: StoreKeys): TlsMaterial["au
     reader.invalid(keys.location.name, "the file contains no certificate");
   return store?.certificates;
 };
+
+export interface InlineKeys {
+  /** The private key, and the certificates, as PEM. */
+  readonly key: Key<string>;
+  readonly chain: Key<string>;
+  readonly keyPassword: Key<string>;
+}
+
+/** undefined: no text, or it can't be read, which is a fault. */
+const readInline = (
+  reader: Reader,
+  from: Key<string>,
+  pem: string,
+  password?: string,
+): KeyStore | undefined => {
+  if (pem.trim() === "") return undefined;
+  try {
+    return readKeyStore(Buffer.from(pem), { store: undefined, key: password });
+  } catch (error) {
+    // The fault of a file speaks of a file, and the value must not be shown.
+    reader.fault(from.name, `${from.name}: ${faultOf(error).replace("the file", "the text")}`);
+    return undefined;
+  }
+};
+
+/** The authorities of a PEM text. */
+export const readInlineAuthorities = (reader: Reader, from: Key<string>): TlsMaterial["authorities"] =>
+  readInline(reader, from, reader.read(from) ?? "")?.certificates;
+
+/** The client certificate: of a key store, or of PEM texts. undefined: there is none, or there are faults. */
+export const readClientCertificate = (
+  reader: Reader,
+  store: StoreKeys,
+  inline: InlineKeys,
+): TlsMaterial["client"] => {
+  const { read, faults, invalid, fault } = reader;
+  const before = faults.length;
+  const found = readStore(reader, store);
+  const [key = "", chain = "", password] = [inline.key, inline.chain, inline.keyPassword].map(read);
+  const text = readInline(reader, inline.key, `${key}\n${chain}`, password);
+  if (faults.length > before) return undefined;
+  if (found !== undefined && found.key === undefined)
+    invalid(store.location.name, "the file contains no private key");
+  if (text !== undefined && (text.key === undefined || text.certificates.length === 0))
+    fault(inline.key.name, `${inline.key.name} and ${inline.chain.name} must be set together`);
+  return found?.key ?? text?.key;
+};

@@ -12,8 +12,12 @@ import { transformed } from "./transformations.ts";
 /** The reason in a dead letter. */
 const TOMBSTONE = "tombstone";
 
-const hasSteps = ({ conversion, transformations, filter, transform }: ConnectorModel): boolean =>
-  conversion.kind !== "none" || transformations.length > 0 || filter !== undefined || transform !== undefined;
+const hasSteps = ({ request, conversion, transformations, filter, transform }: ConnectorModel): boolean =>
+  "prepare" in request ||
+  conversion.kind !== "none" ||
+  transformations.length > 0 ||
+  filter !== undefined ||
+  transform !== undefined;
 
 /** With steps, tombstones are handled after the steps: a value can become null, and a filter can ask for null values. */
 export const admissionOf = (model: ConnectorModel): ((record: ConsumedRecord) => Admission) => {
@@ -30,6 +34,18 @@ const afterTombstones = (record: PreparedRecord, { tombstones }: ConnectorModel)
   return tombstones === "dead-letter" ? { action: "drop", reason: TOMBSTONE } : { action: "skip" };
 };
 
+/** Requests that depend on the record are made after all other steps. */
+const withRequests = (steps: Preparation, { request }: ConnectorModel): Preparation => {
+  if (!("prepare" in request)) return steps;
+  return {
+    ready: (record) => steps.ready(record),
+    prepare: (record) => {
+      const prepared = steps.prepare(record);
+      return prepared.action === "send" ? request.prepare(prepared.record) : prepared;
+    },
+  };
+};
+
 const conversionOf = (model: ConnectorModel, decoding: Decoding): Preparation => {
   const { name, conversion } = model;
   if (conversion.kind === "registry") return decodingStep({ name, ...conversion }, decoding);
@@ -37,7 +53,10 @@ const conversionOf = (model: ConnectorModel, decoding: Decoding): Preparation =>
     ready: () => undefined,
     prepare: (record) => {
       if (conversion.kind === "none" || record.value === null) return { action: "send", record };
-      const converted = convertJson(record.value, conversion.withSchemas);
+      const converted = convertJson(record.value, {
+        withSchemas: conversion.withSchemas,
+        keepsStrings: conversion.keepsStrings?.(record.topic) ?? false,
+      });
       if ("value" in converted) return { action: "send", record: { ...record, value: converted.value } };
       return afterFailure(
         record,
@@ -83,7 +102,7 @@ export const preparationOf = (
         : afterTombstones(result, model);
     },
   };
-  return model.transform === undefined
-    ? steps
-    : transformingStep(steps, model.transform, expressions.sandbox);
+  const { transform } = model;
+  const all = transform === undefined ? steps : transformingStep(steps, transform, expressions.sandbox);
+  return withRequests(all, model);
 };

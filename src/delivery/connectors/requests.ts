@@ -2,7 +2,7 @@
 import { createHash, createHmac } from "node:crypto";
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import type { Batching, DeliveryRequest, PreparedRecord } from "../engine/delivery-plan.ts";
-import type { BatchModel, ConnectorModel, RequestModel } from "./model.ts";
+import type { BatchModel, RequestModel } from "./model.ts";
 
 /**
  * The headers of Standard Webhooks 1.0: HMAC-SHA256 over `<id>.<timestamp>.<body>`. Returns names and values, alternating.
@@ -42,6 +42,17 @@ const traceId = (record: ConsumedRecord, digest: string): string => {
   return own !== undefined && PLAIN.test(own) ? own : digest.slice(0, 16);
 };
 
+/** Headers of the signature, names and values alternating. Without a secret there are none. */
+export const signatureOf = (
+  { name, secret }: { readonly name: string; readonly secret: Buffer | undefined },
+  records: readonly PreparedRecord[],
+  body: Buffer | null,
+  now: number,
+): readonly string[] =>
+  secret === undefined
+    ? []
+    : standardWebhookHeaders(secret, `msg_${batchDigest(name, records)}`, Math.floor(now / 1000), body);
+
 const hasHeader = ({ headers }: RequestModel, wanted: string): boolean =>
   headers.some(([name]) => name.toLowerCase() === wanted);
 
@@ -71,7 +82,7 @@ interface Renderer {
   readonly batch: (records: readonly PreparedRecord[], body: Buffer, now: number) => DeliveryRequest;
 }
 
-export const requestsOf = ({ name, request }: ConnectorModel): Renderer => {
+export const requestsOf = (name: string, request: RequestModel): Renderer => {
   const { url, method, secret, namesRecord } = request;
   const path = `${url.pathname}${url.search}`;
   const fixed = [...request.headers.flat(), ...basicCredentials(request)];
@@ -90,20 +101,18 @@ export const requestsOf = ({ name, request }: ConnectorModel): Renderer => {
       return { origin: url.origin, path, method, headers, body: record.value };
     },
     batch: (records, body, now) => {
-      const digest = secret === undefined ? "" : batchDigest(name, records);
       const contentType = hasContentType ? undefined : records[0]?.contentType;
       const headers = contentType === undefined ? fixed : fixed.concat("Content-Type", contentType);
       return {
         ...{ origin: url.origin, path, method, body },
-        headers: headers.concat(signature(digest, body, now)),
+        headers: headers.concat(signatureOf({ name, secret }, records, body, now)),
       };
     },
   };
 };
 
 /** How the engine cuts and sends the batches of a connector. */
-export const batchingOf = (model: ConnectorModel, batch: BatchModel): Batching => {
-  const { batch: render } = requestsOf(model);
+export const batchingOf = ({ batch: render }: Renderer, batch: BatchModel): Batching => {
   const [prefix, separator, suffix] = [batch.prefix, batch.separator, batch.suffix].map((text) =>
     Buffer.from(text),
   ) as [Buffer, Buffer, Buffer];

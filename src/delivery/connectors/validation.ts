@@ -118,7 +118,7 @@ const refusedKey = (name: string): DescribedKey => ({
 
 /** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
 export const reportOf = (connectorClass: string, config: RawConfig, facts: GatewayFacts): ConfigReport => {
-  const family = familyOf(connectorClass);
+  const family = familyOf(connectorClass, config);
   if (family === undefined)
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message: unknownClass(connectorClass) });
   const name = config[COMMON_KEYS.name.name];

@@ -153,6 +153,9 @@ export interface DeliveryRequest {
    * the answer of the attempt.
    */
   readonly followWithin?: string;
+  /** In place of the plan's time limits. Milliseconds; 0: no limit. */
+  readonly connectTimeoutMs?: number;
+  readonly readTimeoutMs?: number;
 }
 
 /** How a delivery plan cuts and sends batches. */

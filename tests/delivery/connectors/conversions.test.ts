@@ -1,7 +1,7 @@
 import { convertJson } from "../../../src/delivery/connectors/conversions.ts";
 
 const converted = (text: string, withSchemas: boolean): string | null => {
-  const result = convertJson(Buffer.from(text), withSchemas);
+  const result = convertJson(Buffer.from(text), { withSchemas, keepsStrings: false });
   if ("reason" in result) return `fault: ${result.reason}`;
   return result.value === null ? null : String(result.value);
 };

@@ -18,6 +18,7 @@ import {
   key,
   OWN_BATCH_KEYS,
   OWN_KEYS,
+  OWN_NULL_KEYS,
   OWN_OAUTH2_KEYS,
 } from "../keys.ts";
 
@@ -133,6 +134,7 @@ export const KEYS = {
   ...CONVERTER_KEYS,
   ...ERRORS_KEYS,
   ...OWN_KEYS,
+  ...OWN_NULL_KEYS,
   ...OWN_BATCH_KEYS,
   ...OWN_OAUTH2_KEYS,
 } as const;

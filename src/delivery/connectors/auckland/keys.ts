@@ -3,7 +3,7 @@ import { DECODINGS } from "../../../registry/decoder.ts";
 import { STRATEGIES, type StrategyName } from "../../engine/strategy.ts";
 import { httpUrl, integer, secondsList, text, topicName } from "../config-values.ts";
 import { DECODE_FAILURES } from "../decoding.ts";
-import { COMMON_KEYS, CONSUMER_KEYS, enumeration, key, OWN_KEYS } from "../keys.ts";
+import { COMMON_KEYS, CONSUMER_KEYS, enumeration, key, OWN_KEYS, OWN_NULL_KEYS } from "../keys.ts";
 
 const strategyNames = Object.keys(STRATEGIES) as StrategyName[];
 
@@ -63,6 +63,7 @@ export const KEYS = {
     },
   ),
   ...OWN_KEYS,
+  ...OWN_NULL_KEYS,
   successWithoutFlag: enumeration(
     "success.without.flag",
     "What a 2xx answer without a retry flag means.",

@@ -33,8 +33,8 @@ export interface Connection {
 }
 
 interface Connections {
-  /** Returns a free or a new connection. Release it when its request has ended. */
-  take(origin: string): Connection;
+  /** Returns a free or a new connection. Release it when its request has ended. `connectTimeoutMs`: of a new connection. */
+  take(origin: string, connectTimeoutMs?: number): Connection;
   release(origin: string, connection: Connection): void;
   close(): Promise<void>;
 }
@@ -116,13 +116,19 @@ const open = ({ origin, connect, target }: Route): Connection => {
 
 export const createConnections = (options: ConnectionOptions): Connections => {
   const { targets } = options;
-  const routeTo = routesOf(options);
+  /** By connect time. A connector has few of them. */
+  const routes = new Map<number, ReturnType<typeof routesOf>>();
+  const routesWithin = (connectTimeoutMs: number): ReturnType<typeof routesOf> => {
+    const made = routes.get(connectTimeoutMs) ?? routesOf({ ...options, connectTimeoutMs });
+    routes.set(connectTimeoutMs, made);
+    return made;
+  };
   /** With the revision of the targets at which the connection was made. */
   const all = new Map<Connection, number>();
   const free = new Map<string, Connection[]>();
 
-  const add = (origin: string): Connection => {
-    const connection = open(routeTo(origin));
+  const add = (origin: string, connectTimeoutMs: number): Connection => {
+    const connection = open(routesWithin(connectTimeoutMs)(origin));
     all.set(connection, targets.revision);
     return connection;
   };
@@ -141,7 +147,8 @@ export const createConnections = (options: ConnectionOptions): Connections => {
   };
 
   return {
-    take: (origin) => takeFree(origin) ?? add(origin),
+    take: (origin, connectTimeoutMs = options.connectTimeoutMs) =>
+      takeFree(origin) ?? add(origin, connectTimeoutMs),
     release: (origin, connection) => {
       if (!isCurrent(connection)) return;
       const others = free.get(origin);

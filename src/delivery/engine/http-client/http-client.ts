@@ -75,7 +75,10 @@ interface TimeLimit {
   end(): void;
 }
 
-const createTimeLimit = ({ clock, readTimeoutMs }: HttpClientOptions): TimeLimit => {
+const createTimeLimit = ({
+  clock,
+  readTimeoutMs,
+}: Pick<HttpClientOptions, "clock" | "readTimeoutMs">): TimeLimit => {
   let onLate = (): void => undefined;
   let cancel: (() => void) | undefined;
   return {
@@ -148,7 +151,7 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
   let closed = false;
 
   const sendOnce = async (request: DeliveryRequest, sending: Sending): Promise<Exchange> => {
-    const connection = connections.take(request.origin);
+    const connection = connections.take(request.origin, request.connectTimeoutMs);
     const first = await exchange(sending, connection, request);
     // The socket is closed, so the second exchange opens a new one.
     const last = first.stale && !closed ? await exchange(sending, connection, request) : first;
@@ -167,8 +170,11 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
 
   return {
     send: async (request) => {
-      const limit = createTimeLimit(options);
-      const result = await follow(request, { ...options, headers: sendable(request.headers), limit });
+      const { clock, readTimeoutMs: ofPlan } = options;
+      const readTimeoutMs = request.readTimeoutMs ?? ofPlan;
+      const limit = createTimeLimit({ clock, readTimeoutMs });
+      const headers = sendable(request.headers);
+      const result = await follow(request, { ...options, readTimeoutMs, headers, limit });
       limit.end();
       return result;
     },

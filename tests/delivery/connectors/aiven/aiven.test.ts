@@ -85,7 +85,7 @@ describe("a minimal configuration", () => {
       "http.api.url": "x",
       "decimal.format": "NUMERIC",
     });
-    expect(request.method).toBe("POST");
+    expect(request).toMatchObject({ method: "POST" });
   });
 });
 
