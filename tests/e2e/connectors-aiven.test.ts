@@ -80,6 +80,6 @@ it("refuses all faults at once, and lists the class with its keys", async () => 
   const keys = (await admin(gateway, "GET", `/connector-plugins/${CLASS}/config`)) as { name: string }[];
 
   expect(refused).toMatchObject({ name: CLASS, error_count: 2 });
-  expect(plugins).toMatchObject([{ type: "sink" }, { class: CLASS, type: "sink" }]);
+  expect(plugins).toMatchObject([{ type: "sink" }, { class: CLASS, type: "sink" }, {}, {}]);
   expect(keys.map(({ name }) => name)).toContain("batch.separator");
 });

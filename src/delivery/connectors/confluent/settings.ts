@@ -1,7 +1,13 @@
 /** What both families read once for a connector, and the model of its apis. */
 import type { PreparedRecord } from "../../engine/delivery-plan.ts";
 import type { TlsMaterial, Transport } from "../../engine/transport.ts";
-import { type GatewayFacts, readPace, type Reader, refuseUnserved, readTopics } from "../config-reader.ts";
+import {
+  type GatewayFacts,
+  readPace,
+  type Reader,
+  readTopics,
+  readTransform,
+} from "../config-reader.ts";
 import { headerFault, type HeaderPair, parseHeaders } from "../config-values.ts";
 import type { Conversion } from "../conversions.ts";
 import { readErrorHandling } from "../error-handling.ts";
@@ -137,7 +143,6 @@ interface ConnectorContext {
 /** What is read before the apis. */
 export const readConnector = (reader: Reader, { name, config, facts, keys, taskClass }: ConnectorContext) => {
   const { read } = reader;
-  refuseUnserved(reader, config);
   const topics = readTopics(reader);
   const errors = readErrorHandling(reader, topics, facts, taskClass);
   const decodeFailure = errors.tolerance === "none" ? "stop" : "dead-letter";
@@ -156,6 +161,8 @@ export const readConnector = (reader: Reader, { name, config, facts, keys, taskC
     transport: readTransport(reader, keys, facts, authentication),
     reports: readReports(reader, config, { connector: name, topics, auditTopic: facts.auditTopic }),
     transformations: readTransformations(reader, config),
+    filter: read(keys.filter),
+    transform: readTransform(reader, errors.tolerance === "none" ? "stop" : "drop"),
     pace: readPace(reader),
     secret: read(keys.secret),
     maxBytes: read(keys.batchBytes) ?? 0,
@@ -170,18 +177,19 @@ const conversionOf = ({ conversion }: Settings, apis: Apis): Conversion =>
     ? { ...conversion, keepsStrings: (topic) => apis.of(topic)?.body.format === "json" }
     : conversion;
 
-/** A value that the registry has not decoded is no JSON. */
+/** Values that the registry has decoded, and results of `transform`, have a content type. */
 const isJson = ({ kind }: Conversion, { contentType }: PreparedRecord): boolean =>
-  kind === "json" || (kind === "registry" && contentType !== undefined);
+  kind === "json" || contentType !== undefined;
 
 export const modelOf = (settings: Settings, apis: Apis): ConnectorModel => {
-  const { name, topics, transformations, transport, reports, exhausted, pace, secret } = settings;
+  const { name, topics, transformations, filter, transform, transport, reports, exhausted, pace, secret } =
+    settings;
   const { deadLetterTopic, deadLetterForm, maxBytes, lingerMs } = settings;
   const conversion = conversionOf(settings, apis);
   const timeouts = (of: (api: Api) => number): number => Math.max(...apis.all.map(of));
   return {
     ...pace,
-    ...{ topics, transformations, transport, reports, deadLetterTopic, deadLetterForm },
+    ...{ topics, transformations, filter, transform, transport, reports, deadLetterTopic, deadLetterForm },
     ...{ name, conversion, delayMs: 0, checkCertificate: true, hasLettersOfDeliveries: false },
     connectTimeoutMs: timeouts(({ connectTimeoutMs }) => connectTimeoutMs),
     readTimeoutMs: timeouts(({ requestTimeoutMs }) => requestTimeoutMs),

@@ -21,8 +21,6 @@ export const parseTemplate = (text: string): Template => {
 export const hasReference = (template: Template, wanted: "topic" | "key"): boolean =>
   template.some((part) => typeof part !== "string" && part.reference === wanted);
 
-export const isFixed = (template: Template): boolean => template.every((part) => typeof part === "string");
-
 export type Filled = { readonly text: string } | { readonly reason: string };
 
 /** A string is its text, and any other JSON its own bytes. undefined: there is no such member. */
