@@ -1,13 +1,7 @@
 /** What both families read once for a connector, and the model of its apis. */
 import type { PreparedRecord } from "../../engine/delivery-plan.ts";
 import type { TlsMaterial, Transport } from "../../engine/transport.ts";
-import {
-  type GatewayFacts,
-  readPace,
-  type Reader,
-  readTopics,
-  readTransform,
-} from "../config-reader.ts";
+import { type GatewayFacts, readPace, type Reader, readTopics, readTransform } from "../config-reader.ts";
 import { headerFault, type HeaderPair, parseHeaders } from "../config-values.ts";
 import type { Conversion } from "../conversions.ts";
 import { readErrorHandling } from "../error-handling.ts";
