@@ -17,9 +17,9 @@ RUN npm run build && npm prune --omit=dev && npm pkg set gitHead=$COMMIT
 
 # The node binary on a bare Debian: no npm, no compiler, nothing to install packages with.
 FROM debian:bookworm-slim
-# A small young generation costs no CPU. With Node's default a process uses 20 MiB more under load, and on Node 24 100 MiB more.
+# Node 24 lets its young generation grow four times as far as Node 20 and 22 do: 90 MiB more under load, for no speed.
 ENV NODE_ENV=production \
-    NODE_OPTIONS=--max-semi-space-size=4 \
+    NODE_OPTIONS=--max-semi-space-size=16 \
     STATIONGATE_BROKER_EMBEDDED_DIR=/data
 RUN install -d -o 65532 -g 65532 -m 0700 /data
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
