@@ -154,7 +154,11 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
     for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
       const answer = await this.#attempt(slot, limited(call, search.leftMs()), attempt);
       if (answer === "cut off") break;
-      if (answer !== "moved") return attempt === 0 ? answer : { ...answer, isRepeated: true };
+      if (answer !== "moved") {
+        // Not a copy: the body can be a getter of a class, which a spread leaves out.
+        if (attempt > 0) answer.isRepeated = true;
+        return answer;
+      }
       search.noteMoved();
       await pause(clock, AGAIN_MS, signal);
     }

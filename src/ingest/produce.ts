@@ -269,7 +269,8 @@ const described = (
     const record = refused?.has(i) === true ? undefined : sent.next().value;
     if (record === undefined || event === undefined || event instanceof GatewayError) return outcome;
     if (outcome.status !== "stored" || event.exactHeaders !== true) return outcome;
-    const sizes = { keyBytes: record.key?.length ?? 0, valueBytes: record.value?.length ?? 0 };
-    return { ...outcome, written: { ...schemas.written(event), ...sizes } };
+    const [keyBytes, valueBytes] = [record.key?.length ?? 0, record.value?.length ?? 0];
+    // The spreads come last: a literal that begins with one costs 1 to 7 µs (docs/performance.md).
+    return { written: { keyBytes, valueBytes, ...schemas.written(event) }, ...outcome };
   });
 };

@@ -206,13 +206,24 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
   };
 }
 
-const answerOf = (answers: readonly SlotAnswer[]): PeerAnswer => ({
-  status: 200,
-  headers: {},
-  message: answers,
-  get body() {
-    return encodeAnswer(answers);
-  },
-  reportsEnd: false,
-  ended: () => undefined,
-});
+const answerOf = (answers: readonly SlotAnswer[]): PeerAnswer => new AnswerOfSlots(answers);
+
+const NO_HEADERS = {};
+
+/** A class, because an object literal with a getter keeps the answers in memory until the next major collection (docs/performance.md). */
+class AnswerOfSlots implements PeerAnswer {
+  readonly status = 200;
+  readonly headers = NO_HEADERS;
+  readonly reportsEnd = false;
+  readonly message: readonly SlotAnswer[];
+
+  constructor(answers: readonly SlotAnswer[]) {
+    this.message = answers;
+  }
+
+  get body(): Buffer {
+    return encodeAnswer(this.message);
+  }
+
+  readonly ended = (): void => undefined;
+}

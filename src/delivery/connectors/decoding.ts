@@ -68,7 +68,7 @@ export const decodingStep = (
       const decoded = decoder.decode(record, "value", decode);
       if (decoded === undefined) return { action: "send", record };
       return decoded.status === "decoded"
-        ? { action: "send", record: { ...record, value: decoded.json, contentType: CONTENT_TYPE } }
+        ? { action: "send", record: { contentType: CONTENT_TYPE, ...record, value: decoded.json } }
         : failed(record, decoded.reason);
     },
   };

@@ -103,10 +103,8 @@ export const requestsOf = (name: string, request: RequestModel): Renderer => {
     batch: (records, body, now) => {
       const contentType = hasContentType ? undefined : records[0]?.contentType;
       const headers = contentType === undefined ? fixed : fixed.concat("Content-Type", contentType);
-      return {
-        ...{ origin: url.origin, path, method, body },
-        headers: headers.concat(signatureOf({ name, secret }, records, body, now)),
-      };
+      const signed = headers.concat(signatureOf({ name, secret }, records, body, now));
+      return { origin: url.origin, path, method, headers: signed, body };
     },
   };
 };

@@ -65,7 +65,7 @@ export interface PeerAnswer {
   /** False: the process that holds the slot needs no report of the end. Default: true. */
   readonly reportsEnd?: false;
   /** Set by `Home.callSlot`: an earlier attempt may have reached a process, which did not answer or had lost the slot. */
-  readonly isRepeated?: boolean;
+  isRepeated?: boolean;
 }
 
 /**

@@ -71,10 +71,10 @@ export const createRecordRequests = (options: RequestsOptions): RecordRequests =
     const isJson = options.isJson(record);
     const request = requestOf(record, api, isJson);
     if ("reason" in request) return failed(request.reason);
-    if (record.value === null) return { action: "send", record: { ...record, request } };
+    if (record.value === null) return { action: "send", record: { request, ...record } };
     const value = elementOf(record, record.value, api.body, isJson);
     return Buffer.isBuffer(value)
-      ? { action: "send", record: { ...record, value, request } }
+      ? { action: "send", record: { request, ...record, value } }
       : failed(value.reason);
   };
 
@@ -94,9 +94,15 @@ export const createRecordRequests = (options: RequestsOptions): RecordRequests =
     const { origin, path, method, headers } = first.request;
     const { body, requestTimeoutMs, connectTimeoutMs } = requireApi(apis, first.topic);
     const sentBody = first.value === null ? null : bodyOf(records, body);
+    const signed = headers.concat(signatureOf({ name: connector, secret }, records, sentBody, now));
     return {
-      ...{ origin, path, method, body: sentBody, readTimeoutMs: requestTimeoutMs, connectTimeoutMs },
-      headers: headers.concat(signatureOf({ name: connector, secret }, records, sentBody, now)),
+      origin,
+      path,
+      method,
+      headers: signed,
+      body: sentBody,
+      readTimeoutMs: requestTimeoutMs,
+      connectTimeoutMs,
     };
   };
 

@@ -43,9 +43,19 @@ export const positionOf = (unit: Unit): string => {
 /** A record that has had attempts brings them into the batch that it opens. */
 export const beginBatch = (number: number, id: string, { frameBytes }: Batching, first: Item): Batch => {
   const { claim, notBefore, attempts, retry, lastStatus, lastError } = first;
+  const members: Member[] = [];
   return {
-    ...{ claim, number, id, members: [], bytes: frameBytes, isOpen: true },
-    ...{ notBefore, attempts, retry, lastStatus, lastError },
+    claim,
+    number,
+    id,
+    members,
+    bytes: frameBytes,
+    isOpen: true,
+    notBefore,
+    attempts,
+    retry,
+    lastStatus,
+    lastError,
   };
 };
 

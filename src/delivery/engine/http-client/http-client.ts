@@ -97,13 +97,13 @@ const createTimeLimit = ({
   };
 };
 
-interface Sending extends HttpClientOptions {
+interface Sending extends Pick<HttpClientOptions, "readTimeoutMs"> {
   readonly headers: string[];
   readonly limit: TimeLimit;
 }
 
 const exchange = (
-  { readTimeoutMs, headers, limit }: Sending,
+  { readTimeoutMs, headers: wanted, limit }: Sending,
   connection: Connection,
   { path, method, body }: DeliveryRequest,
 ): Promise<Exchange> =>
@@ -139,7 +139,8 @@ const exchange = (
         resolve({ result: failureOf(error), stale: reused && connection.bytesRead === bytesBefore });
       },
     });
-    connection.client.dispatch({ ...connection.target(path, headers), method, body }, handler);
+    const { path: target, headers } = connection.target(path, wanted);
+    connection.client.dispatch({ path: target, method, headers, body }, handler);
   });
 
 /**
@@ -174,7 +175,7 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
       const readTimeoutMs = request.readTimeoutMs ?? ofPlan;
       const limit = createTimeLimit({ clock, readTimeoutMs });
       const headers = sendable(request.headers);
-      const result = await follow(request, { ...options, readTimeoutMs, headers, limit });
+      const result = await follow(request, { readTimeoutMs, headers, limit });
       limit.end();
       return result;
     },

@@ -41,20 +41,18 @@ import {
 
 export const V2_TYPE = "application/vnd.kafka.v2+json";
 
-export const produceToTopic =
-  (dependencies: RestProxyDependencies) =>
-  async (call: AuthorisedCall): Promise<void> => {
+export const produceToTopic = (dependencies: RestProxyDependencies) => {
+  const { intake, contentLimits, maxEvents, maxHeaders, findSchema } = dependencies;
+  const limits = { ...contentLimits, maxEvents };
+  return async (call: AuthorisedCall): Promise<void> => {
     const { request, facts } = call;
     const format = embeddedFormatOf(request.headers["content-type"], dependencies);
     const partition = partitionOf(call);
     const body = await dependencies.readBody(request);
     facts.bytes = body.length;
-    const { intake, contentLimits, maxEvents, maxHeaders, findSchema } = dependencies;
-    const context = {
-      ...{ format, partition, maxHeaders },
-      limits: { ...contentLimits, maxEvents },
-    };
-    const found = intake.reading(call, body, () => findV2Records(body, context));
+    const found = intake.reading(call, body, () =>
+      findV2Records(body, { format, partition, maxHeaders, limits }),
+    );
     intake.expect(call, { events: found.count, bytes: 0 });
     const events = await intake.reading(call, body, () => found.read());
     const station = await stationOfTopic(call, dependencies.stations);
@@ -63,6 +61,7 @@ export const produceToTopic =
     if (partition !== undefined) await requirePartition(partition, outcomes, station, dependencies);
     sendText(call.response, 200, V2_TYPE, answer(outcomes, schemas));
   };
+};
 
 type EmbeddedFormat = "json" | "binary" | "text" | SchemaType;
 
