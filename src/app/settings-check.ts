@@ -10,7 +10,7 @@ import { createCertificateVerifier } from "../auth/certificates.ts";
 import { createApiKeyVerifier } from "../auth/api-keys.ts";
 import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/secrets.ts";
 import { createFailureThrottle } from "../auth/throttle.ts";
-import { environmentVariable } from "../config/process-environment.ts";
+import { environmentVariable } from "../config/environment.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { createReferences } from "../delivery/connectors/references.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";

@@ -1,6 +1,6 @@
 /** The delivery role: connectors, their observation and their routes on the operators' listener. */
 import { hostname } from "node:os";
-import { environmentVariable } from "../config/process-environment.ts";
+import { environmentVariable } from "../config/environment.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery, type Delivery } from "../delivery/connectors/connector-delivery.ts";

@@ -169,3 +169,6 @@ export const clientVariable = (env: Environment, variable: ClientVariable): stri
 /** Default directory of the identity of a gateway that was started in the current directory. */
 export const dataDirectory = (env: Environment): string =>
   given(env["STATIONGATE_BROKER_EMBEDDED_DIR"]) ?? "data";
+
+/** An environment variable that connectors may refer to (`delivery.configProviders.env`). undefined: it is not set. */
+export const environmentVariable = (name: string): string | undefined => process.env[name];

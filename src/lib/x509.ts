@@ -18,7 +18,7 @@ export interface CertificateFields {
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 export const OBJECT_ID = 0x06;
-const OCTETS = 0x04;
+export const OCTETS = 0x04;
 /** Context-specific tags of a certificate's fields. */
 const VERSION = 0xa0;
 const EXTENSIONS = 0xa3;

@@ -18,15 +18,16 @@ export const createTurn = (): Turn => {
     acknowledged = [];
     for (const input of all) input();
   };
-  const isFirst = (): boolean => inputs.length + acknowledged.length === 1;
+  const add = (list: (() => void)[], input: () => void): void => {
+    if (inputs.length + acknowledged.length === 0) setImmediate(end);
+    list.push(input);
+  };
   return {
     input: (input) => {
-      inputs.push(input);
-      if (isFirst()) setImmediate(end);
+      add(inputs, input);
     },
     acknowledged: (input) => {
-      acknowledged.push(input);
-      if (isFirst()) setImmediate(end);
+      add(acknowledged, input);
     },
   };
 };

@@ -30,7 +30,7 @@ const credentialsOf = ({ read }: Reader, keys: ProxyKeys): string | undefined =>
   return user === "" ? undefined : `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 };
 
-/** The proxy's origin, or why there is none: a key and its fault. */
+/** The proxy's origin, or a key and its fault. */
 const placeOf = (
   host: string,
   port: number,
@@ -132,7 +132,7 @@ const readInline = (
 export const readInlineAuthorities = (reader: Reader, from: Key<string>): TlsMaterial["authorities"] =>
   readInline(reader, from, reader.read(from) ?? "")?.certificates;
 
-/** The client certificate: of a key store, or of PEM texts. undefined: there is none, or there are faults. */
+/** The client certificate: of a key store, or of PEM texts. undefined: the keys name no certificate, or they have faults. */
 export const readClientCertificate = (
   reader: Reader,
   store: StoreKeys,

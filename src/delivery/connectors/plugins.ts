@@ -14,7 +14,7 @@ const HEADER_CONVERTERS = ["org.apache.kafka.connect.storage.StringConverter"];
 
 export const connectorPlugins = (): readonly Plugin[] => pluginsOf("sink", CONNECTOR_CLASSES);
 
-/** Converters that need a schema registry are left out if there is none. */
+/** Without a schema registry the converters that need one are left out. */
 export const allPlugins = ({ hasRegistry = false }: Pick<GatewayFacts, "hasRegistry">): readonly Plugin[] => [
   ...connectorPlugins(),
   ...pluginsOf("transformation", TRANSFORMATION_CLASSES),

@@ -42,7 +42,7 @@ const traceId = (record: ConsumedRecord, digest: string): string => {
   return own !== undefined && PLAIN.test(own) ? own : digest.slice(0, 16);
 };
 
-/** Headers of the signature, names and values alternating. Without a secret there are none. */
+/** Headers of the signature, names and values alternating. Empty without a secret. */
 export const signatureOf = (
   { name, secret }: { readonly name: string; readonly secret: Buffer | undefined },
   records: readonly PreparedRecord[],

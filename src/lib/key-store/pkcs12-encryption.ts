@@ -1,10 +1,9 @@
 /** The encryption of PKCS12 files by a password: PBES2 (RFC 8018) and the older schemes of RFC 7292, appendix C. */
 import { createDecipheriv, createHash, pbkdf2Sync } from "node:crypto";
-import { content, elementsIn, OBJECT_ID, SEQUENCE } from "../x509.ts";
+import { content, elementsIn, OBJECT_ID, OCTETS, SEQUENCE } from "../x509.ts";
 import { KeyStoreFault } from "./raw-store.ts";
 import { decryptRc2 } from "./rc2.ts";
 
-const OCTETS = 0x04;
 const INTEGER = 0x02;
 
 /** The derivation blocks the process. Java makes 10,000 iterations, OpenSSL 2048. */

@@ -1,9 +1,8 @@
 /** PKCS12 files (RFC 7292): the certificates and the first private key. */
-import { content, elementsIn, OBJECT_ID, SEQUENCE } from "../x509.ts";
+import { content, elementsIn, OBJECT_ID, OCTETS, SEQUENCE } from "../x509.ts";
 import { decryptPbe, idOf } from "./pkcs12-encryption.ts";
 import type { RawStore, StorePasswords } from "./raw-store.ts";
 
-const OCTETS = 0x04;
 /** [0], constructed and primitive. */
 const EXPLICIT = 0xa0;
 const IMPLICIT_OCTETS = 0x80;

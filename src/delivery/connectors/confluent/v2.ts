@@ -56,7 +56,7 @@ const API_KEYS = Array.from({ length: MAX_APIS }, (_, index) => keysOfApi(index 
 
 type V2ApiKeys = ReturnType<typeof keysOfApi>;
 
-/** A parameter `{id}` of the path. A template `${id}` is none. */
+/** A parameter `{id}` of the path. A template `${id}` is not a parameter. */
 const PARAMETER = /(?<!\$)\{([^{}]+)\}/g;
 
 const readPath = ({ read, invalid }: Reader, keys: V2ApiKeys): string => {

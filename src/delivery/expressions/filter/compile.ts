@@ -19,7 +19,7 @@ interface Scope {
   readonly totals: { nodes: number; patterns: number };
 }
 
-/** The patterns of a filter together have at most so many instructions, because RE2 needs time to compile them. */
+/** Maximum number of instructions of all patterns of a filter together. RE2 needs time to compile them. */
 const MAX_PATTERN_SIZE = 10_000;
 
 const VARIABLES: ReadonlyMap<string, (event: Event) => unknown> = new Map<string, (event: Event) => unknown>([
@@ -46,7 +46,7 @@ const indexOf = (index: unknown): number | undefined => {
   return typeof position === "number" && Number.isInteger(position) ? position : undefined;
 };
 
-/** The element of a list, or the member of a map. undefined: there is none. */
+/** The element of a list, or the member of a map. undefined: the list or map doesn't have it. */
 const memberOf = (container: unknown, name: unknown): unknown => {
   if (Array.isArray(container)) {
     const index = indexOf(name);

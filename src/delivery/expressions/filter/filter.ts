@@ -53,7 +53,7 @@ const outcomeOf = (result: unknown): FilterOutcome => {
   return result ? "match" : "no_match";
 };
 
-/** Returns the filter, or why the text is none. */
+/** Returns the filter, or the reason why the text is not a filter. */
 export const compileFilter = (text: string): CompiledFilter => {
   try {
     return { filter: compile(text) };

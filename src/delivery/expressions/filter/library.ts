@@ -91,8 +91,8 @@ const compileNative = (expression: string, kinds: readonly Kind[]): Native | und
 const natives = new Map<string, Native | undefined>();
 
 /**
- * The library's function or operator for values of these kinds. undefined: there is none. `write`: the expression for these
- * names. There are as many natives as the library has functions and operators for combinations of kinds.
+ * The library's function or operator for values of these kinds. undefined: the library has no such function. `write`: the
+ * expression for these names. There are as many natives as the library has functions and operators for combinations of kinds.
  */
 export const nativeFor = (
   name: string,

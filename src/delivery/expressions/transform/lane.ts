@@ -44,7 +44,7 @@ export interface LaneOptions {
 /** What is with a child at the same time. */
 const MAX_SENT = { jobs: 16, bytes: 1024 ** 2 };
 const START_MS = 10_000;
-/** A child that doesn't get the CPU has so many times the limit. */
+/** A child that doesn't get the CPU has this many times the limit. */
 const WALL_FACTOR = 10;
 /** The system's count of CPU lags behind. */
 const CPU_SHARE = 0.8;

@@ -10,7 +10,7 @@ interface Pause {
 
 const FIRST_MS = 1000;
 const LONGEST_MS = 60_000;
-/** An expression that runs for so long after a pause begins with the first pause again. */
+/** An expression that wasn't stopped for this time after a pause begins with the first pause again. */
 const FORGOTTEN_MS = 60_000;
 const MAX_EXPRESSIONS = 10_000;
 

@@ -11,7 +11,7 @@ export type Transformed =
   | { readonly status: "done"; readonly json: Buffer }
   /** The record can't be transformed. */
   | { readonly status: "failed"; readonly reason: string }
-  /** The expression was stopped before, and may run again after so many milliseconds. */
+  /** The expression was stopped before. It may run again after `ms` milliseconds. */
   | { readonly status: "paused"; readonly ms: number };
 
 export interface Sandbox {
@@ -29,7 +29,7 @@ export interface SandboxOptions {
   readonly startChild: StartChild;
 }
 
-/** An expression that was not stopped in so many runs has the lane of proven expressions. */
+/** An expression is proven after this number of runs without a stop. */
 const PROVEN_RUNS = 10;
 const MAX_EXPRESSIONS = 10_000;
 
