@@ -1,11 +1,12 @@
 /** Topics, groups and positions, through the admin client of kafkajs; committed offsets through the gateway's own requests. */
 import { setTimeout as sleep } from "node:timers/promises";
-import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
+import kafkajs, { type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
 import { refusalOf } from "./coordinators.ts";
-import { type KafkaOptions, settledWithin } from "./options.ts";
+import { type AdminCalls, createAdminCalls, typeOf, unavailable } from "./admin-calls.ts";
+import type { KafkaOptions } from "./options.ts";
 import {
   retainedSettings,
   settleRetainedTopic,
@@ -27,74 +28,11 @@ export interface Administration extends Administered {
 }
 
 /** Milliseconds. */
-const CALL_TIMEOUT = 10_000;
 const TOPIC_MAX_AGE = 10_000;
 const APPEARANCE_PAUSE = 50;
 const APPEARANCE_TRIES = 60;
 /** Bytes of batch header and record framing, added to the maximum record size of a topic. */
 const BATCH_OVERHEAD = 1024;
-
-interface KafkaJsError extends Error {
-  readonly type?: string;
-  /** Set by a call for several groups. */
-  readonly groups?: readonly { readonly error?: { readonly type?: string } }[];
-  /** Set by a call for several topics. */
-  readonly errors?: readonly unknown[];
-}
-
-/** The Kafka error name at the root of a kafkajs error. */
-const typeOf = (error: unknown): string | undefined => {
-  if (!(error instanceof Error)) return undefined;
-  const { type, groups, errors, cause } = error as KafkaJsError;
-  return type ?? groups?.[0]?.error?.type ?? typeOf(errors?.[0]) ?? typeOf(cause);
-};
-
-/** Errors that Kafka repeats until an operator changes permissions, names or settings. */
-const REFUSED = new Set([
-  "TOPIC_AUTHORIZATION_FAILED",
-  "CLUSTER_AUTHORIZATION_FAILED",
-  "INVALID_TOPIC_EXCEPTION",
-  "POLICY_VIOLATION",
-]);
-
-const unavailable = (cause: unknown): GatewayError => {
-  if (cause instanceof GatewayError) return cause;
-  return new GatewayError(REFUSED.has(typeOf(cause) ?? "") ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE", {
-    cause,
-  });
-};
-
-/** The kafkajs admin client. It connects with the first call, and reconnects after a fault. */
-const createAdminCalls = (kafka: Kafka) => {
-  let connected: Promise<Admin> | undefined;
-
-  const connect = async (): Promise<Admin> => {
-    const admin = kafka.admin();
-    await admin.connect();
-    return admin;
-  };
-
-  const drop = async (): Promise<void> => {
-    const dropped = connected;
-    connected = undefined;
-    await dropped?.then((admin) => admin.disconnect()).catch(() => undefined);
-  };
-
-  return {
-    /** Rejects with the kafkajs error if the broker refuses the request, otherwise with BROKER_UNAVAILABLE. */
-    call: async <T>(work: (admin: Admin) => Promise<T>, timeout = CALL_TIMEOUT): Promise<T> => {
-      connected ??= connect();
-      try {
-        return await settledWithin(timeout, connected.then(work));
-      } catch (error) {
-        if (typeOf(error) !== undefined) throw error;
-        void drop();
-        throw unavailable(error);
-      }
-    },
-    close: drop,
-  };
-};
 
 const UNKNOWN_TOPIC = "UNKNOWN_TOPIC_OR_PARTITION";
 
@@ -201,7 +139,7 @@ export const createAdministration = (
 };
 
 const replicasOf = async (
-  admin: ReturnType<typeof createAdminCalls>,
+  admin: AdminCalls,
   { replicationFactor, replicasAtMost }: TopicSpec,
 ): Promise<number | undefined> => {
   if (replicasAtMost === undefined) return replicationFactor;
@@ -210,7 +148,7 @@ const replicasOf = async (
 };
 
 const readSettings = async (
-  admin: ReturnType<typeof createAdminCalls>,
+  admin: AdminCalls,
   name: string,
   configNames: readonly string[],
 ): Promise<TopicSettings> => {
@@ -222,10 +160,7 @@ const readSettings = async (
 };
 
 /** Adds `compacted: false` if the topic's cleanup policy says so. Adds nothing if the gateway may not read the policy. */
-const withCompaction = async (
-  admin: ReturnType<typeof createAdminCalls>,
-  info: TopicInfo,
-): Promise<TopicInfo> => {
+const withCompaction = async (admin: AdminCalls, info: TopicInfo): Promise<TopicInfo> => {
   const settings = await readSettings(admin, info.name, ["cleanup.policy"]).catch(() => undefined);
   const policy = settings?.get("cleanup.policy");
   return policy === undefined || policy.includes("compact") ? info : { ...info, compacted: false };
@@ -255,7 +190,7 @@ const setting = (name: string, value: string | number | undefined) =>
 
 const positions = (
   memberLess: MemberLessCommits,
-  admin: ReturnType<typeof createAdminCalls>,
+  admin: AdminCalls,
   requireTopic: (name: string) => Promise<TopicInfo>,
 ): Pick<Administration, "watermarks" | "offsetsAt" | "committed" | "setCommitted" | "deleteGroup"> => ({
   watermarks: async (name) => {
